@@ -240,9 +240,9 @@ refused() {
 	upgraded=1 PID=$(board pid)
 	rm "$go"
 	kill -USR2 "$PID"
-	eventually "$LONG" log_has "starts as pid .*"
+	eventually "$LONG" log_has_times 2 'starts as pid'
 	kill -HUP "$PID"
-	eventually "$LONG" log_has "HUP from .*: reloading"
+	eventually "$LONG" log_has_times 2 'HUP from .*: reloading'
 	old=$PID
 	touch "$go"
 	eventually "$LONG" not_pid "$old"
