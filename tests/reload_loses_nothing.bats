@@ -45,7 +45,9 @@ load lib/harness
 	    --output=SOFT)
 	"${become[@]}" prlimit --pid "$PID" --nproc=1:
 	kill -HUP "$PID"
-	eventually "$LONG" board_is reloads_done 1
+	# The last line of it; the board knows before the log does.
+	eventually "$LONG" log_has 'reload refused'
+	board_is reloads_done 1
 	[[ "$(board text)" == "refused: cannot fork a worker"* ]]
 	# One is enough; of hundreds, the log would have no room for the verdict.
 	[ "$(grep -c 'cannot fork a worker' "$LOG")" -eq 2 ]

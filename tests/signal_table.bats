@@ -336,7 +336,7 @@ let_slow_go_until() {
 }
 
 @test "to the master, TERM, QUIT, INT: it ends well, from any state" {
-	local state signal what
+	local state signal what times
 	for state in $more_states; do
 		for signal in TERM QUIT INT; do
 			# It is the same as TERM.
@@ -355,11 +355,15 @@ let_slow_go_until() {
 				what="stopping when all connections are served"
 				;;
 			esac
+			times=1
+			[[ $state-$signal != leaving-INT ]] || times=2
+			# Before there is nothing left to stop.
+			eventually "$LONG" log_has_times "$times" \
+			    "$signal from pid $BASHPID .*: $what"
 			[[ $state != leaving && $state != retiring ]] ||
 			    let_go "$stopped" 2>/dev/null || true
 			server_wait_end
 			hang_up
-			log_has "$signal from pid $BASHPID .*: $what"
 			[ "$state" = overtaken ] || log_has ' info stopped'
 			run ! log_has 'not ready'
 			[ "$state" != reloading ] ||

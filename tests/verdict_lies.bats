@@ -73,6 +73,14 @@ complaints() {
 	smiled -t -f "$CONF" 2>&1 | sed '$d'
 }
 
+# The one that serves for clients, the new one at the gate.
+both_wait() {
+	local pids
+	mapfile -t pids < <(programs)
+	[ "${#pids[@]}" -eq 2 ] && is_asleep "${pids[0]}" &&
+	    is_asleep "${pids[1]}"
+}
+
 # A server whose reload, the first, is under way and held.
 hold_reload() {
 	app
@@ -81,7 +89,7 @@ hold_reload() {
 	app "$1"
 	ask first
 	eventually "$LONG" board_is reloads_started 1
-	eventually "$LONG" program_count_is 2
+	eventually "$LONG" both_wait
 	# Who comes next is ready at once.
 	rm "$held"
 }

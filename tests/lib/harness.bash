@@ -660,7 +660,7 @@ show_logs() {
 	local log
 	for log in "${logs[@]}"; do
 		echo "-- $log"
-		tail -n 40 "$log" 2>/dev/null || true
+		tail -n 40 "$log" 2>/dev/null | cut -c 1-300 || true
 	done >&2
 }
 
