@@ -27,7 +27,7 @@ poisoned() {
 }
 
 stop_load() {
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench" || true
 }
 

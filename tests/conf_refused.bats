@@ -251,7 +251,7 @@ reload_is_refused() {
 	[ "$(board verdict)" = 1 ]
 	[ "$(board generation)" -eq 2 ]
 	eventually "$LONG" worker_count_is 3
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench"
 	cat "$BATS_TEST_TMPDIR/bench"
 	server_stop

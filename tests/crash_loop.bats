@@ -87,7 +87,7 @@ app_text_has() {
 	    2>&1 3>&- {never}>&- &
 	bench=$!
 	eventually "$LONG" is_put_off 15
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench" || true
 	# All were served.
 	cat "$BATS_TEST_TMPDIR/bench"

@@ -408,7 +408,7 @@ bench_start() {
 }
 
 bench_end() {
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench" || {
 		cat "$BATS_TEST_TMPDIR/bench" >&2
 		return 1

@@ -92,7 +92,7 @@ stays() {
 		[ "$n" -ge 2 ]
 		[ "$n" -le 3 ]
 	done
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench" || true
 	[ "$(smile 127.0.0.1 "$PORT" | wc -c)" -eq 1000 ]
 	kill "$PID"

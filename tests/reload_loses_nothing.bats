@@ -16,7 +16,7 @@ load lib/harness
 		kill -HUP "$PID"
 		eventually "$LONG" board_is reloads_done "$n"
 	done
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench"
 	cat "$BATS_TEST_TMPDIR/bench"
 	[ "$(board generation)" -eq 201 ]

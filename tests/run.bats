@@ -551,7 +551,7 @@ passed_since() {
 		# shellcheck disable=SC2086
 		eventually "$LONG" apps_replaced 3 $before
 	done
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench"
 	cat "$out"
 	server_stop

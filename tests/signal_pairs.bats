@@ -217,7 +217,7 @@ has_accepted() {
 		eventually "$LONG" has_accepted $((before + 100))
 	done
 	eventually "$LONG" reloads_are 1
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench" || true
 	all_served 300
 	# After all of them, a new text: it is not taken for one of theirs.

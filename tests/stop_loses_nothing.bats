@@ -40,7 +40,7 @@ lane() {
 		server_start -p "$PORT" -w 4
 	done
 	eventually "$LONG" has_served 100
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench" || true
 	server_stop
 	cat "$BATS_TEST_TMPDIR/bench"
@@ -193,7 +193,7 @@ queue_is() {
 		eventually "$LONG" has_served 100
 		kill -TERM "-$PID"
 		server_wait_end
-		kill -INT "$bench"
+		interrupt "$bench"
 		wait "$bench" || true
 		nothing_cut
 	done
@@ -209,7 +209,7 @@ queue_is() {
 		kill -HUP "$PID"
 		kill -TERM "$PID"
 		server_wait_end
-		kill -INT "$bench"
+		interrupt "$bench"
 		wait "$bench" || true
 		nothing_cut
 	done

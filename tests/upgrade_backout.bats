@@ -27,6 +27,7 @@ serve() {
 	    ${1:-}"
 	server_start -P "$program" -f "$CONF" \
 	    -o "pid-file $BATS_TEST_TMPDIR/run.$((servers + 1))/pid"
+	refusals=0
 	bench_start -c 2
 }
 
@@ -64,7 +65,9 @@ all_is_well() {
 # refused TEXT: it says so, also in the log and in smilectl status.
 refused() {
 	upgrade_refused "$1"
-	log_has "upgrade refused: .*; pid $PID serves on"
+	refusals=$((refusals + 1))
+	eventually "$LONG" log_has_times "$refusals" \
+	    "upgrade refused: .*; pid $PID serves on"
 	[ "$(status '$j->{last_upgrade}{verdict}')" = refused ]
 	is_served
 }

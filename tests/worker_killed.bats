@@ -84,7 +84,7 @@ log_has_pauses() {
 		fi
 		pause
 	done
-	kill -INT "$bench"
+	interrupt "$bench"
 	wait "$bench" || true
 	cat "$BATS_TEST_TMPDIR/bench"
 	lost=$(awk '$1 ~ /^(refused|reset|short|wrong|timeout)$/ { n += $2 }

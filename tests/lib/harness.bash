@@ -60,6 +60,7 @@ teardown() {
 		for sid in "${sids[@]}"; do
 			kill_session "$sid"
 		done
+		[ -z "${bench:-}" ] || kill -KILL "$bench" 2>/dev/null || true
 		# Of odd_hold: bats would wait for it.
 		sed -n 's/^holding //p' "$BATS_TEST_TMPDIR/odd.out" \
 		    2>/dev/null | xargs -r kill 2>/dev/null
@@ -128,6 +129,21 @@ kill_session() {
 	for pid in $(session_pids "$1"); do
 		kill -KILL "$pid" 2>/dev/null || true
 	done
+}
+
+# interrupt PID: as Ctrl-C does.  What runs in the background was started with
+# this signal ignored, until it has caught it.
+interrupt() {
+	eventually "$LONG" catches_int "$1"
+	kill -INT "$1"
+}
+
+catches_int() {
+	local name value
+	while read -r name value; do
+		[ "$name" != SigCgt: ] || return $((!(16#$value & 2)))
+	done 2>/dev/null <"/proc/$1/status"
+	is_gone "$1"
 }
 
 is_gone() {
@@ -621,7 +637,7 @@ bench_start() {
 }
 
 bench_end() {
-	kill -INT "$bench"
+	interrupt "$bench"
 	if ! wait "$bench" || [ "$(sed -n 's/^ok //p' \
 	    "$BATS_TEST_TMPDIR/bench")" -lt "${1:-20}" ]; then
 		cat "$BATS_TEST_TMPDIR/bench" >&2
