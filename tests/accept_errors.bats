@@ -69,9 +69,7 @@ flip() {
 # The descriptor under which PID has its listening socket.
 listener_of() {
 	local fd inode
-	inode=$(awk -v port="$(printf '%04X' "$PORT")" \
-	    '$4 == "0A" && $2 ~ (":" port "$") { print $10 }' \
-	    /proc/net/tcp6 /proc/net/tcp)
+	inode=$(tcp_listeners | sed -n "s/.*:$(printf '%04X' "$PORT") .* //p")
 	for fd in "/proc/$1/fd"/*; do
 		if [ "$(readlink "$fd")" = "socket:[$inode]" ]; then
 			echo "${fd##*/}"

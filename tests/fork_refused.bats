@@ -141,10 +141,6 @@ backing_off_is() {
 	server_stop
 }
 
-queue_is() {
-	[ "$(status '$j->{services}[0]{queue}')" -eq "$1" ]
-}
-
 @test "all of them dead, nobody to be had, and TERM: it ends all the same" {
 	# One that looks for leaks at its end needs a process for that.
 	let_leaks_be

@@ -215,7 +215,7 @@ PLENTY=3s
 	}
 	# The time begins before the first connection does.
 	eventually "$LONG" grep -q '^1 accepted' "$SAID"
-	eventually "$LONG" scripted_queue_is 1
+	eventually "$LONG" queue_is 1
 	begin=$(now_ms)
 	eventually "$LONG" past
 	[ ! -s "$OUT" ]
@@ -256,7 +256,7 @@ heeds_no_more() {
 		    >"$OUT" 2>"$ERR" 3>&- {never}>&- {go}>&- &
 		client=$!
 		eventually "$LONG" grep -q '^4 accepted' "$SAID"
-		eventually "$LONG" scripted_queue_is 1
+		eventually "$LONG" queue_is 1
 		kill "-$signal" "$client"
 		eventually "$LONG" heeds_no_more
 		[ ! -s "$OUT" ]

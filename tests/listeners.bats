@@ -53,8 +53,7 @@ listening() {
 	readlink "/proc/${1:-$PID}/fd"/* | sed -n 's/socket:\[\(.*\)\]/\1/p' |
 	    sort >"$BATS_TEST_TMPDIR/inodes"
 	{
-		cat "/proc/$PID/net/tcp" "/proc/$PID/net/tcp6" 2>/dev/null |
-		    awk '$4 == "0A" { print $10 }'
+		tcp_listeners "$PID" | awk '{ print $3 }'
 		awk '$4 == "00010000" { print $7 }' "/proc/$PID/net/unix"
 	} | sort | comm -12 - "$BATS_TEST_TMPDIR/inodes"
 }
@@ -452,12 +451,8 @@ queue_client() {
 	clients+=($!)
 }
 
-# How many are in a queue: of TCP, or of our one unix socket, which the kernel
-# knows by the name it was bound to.
-queue_is() {
-	[ "$(ss -tlnH "sport = :$PORT" | awk '{ print $2 }')" = "$1" ]
-}
-
+# How many are in the queue of our one unix socket, which the kernel knows by the
+# name it was bound to.
 unix_queue_is() {
 	[ "$(ss -xlnH | awk -v ours=".smiled.$PID." \
 	    'index($5, ours) == 1 { print $3 }')" = "$1" ]

@@ -21,10 +21,9 @@ some_load() {
 sockets() {
 	local inodes
 	inodes=$(readlink "/proc/$PID/fd"/* | sed -n 's/^socket:.\(.*\)\]/\1/p')
-	cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-	    awk -v inodes="$inodes" 'BEGIN { n = split(inodes, a)
+	tcp_listeners | awk -v inodes="$inodes" 'BEGIN { n = split(inodes, a)
 		for (i = 1; i <= n; i++) ours[a[i]] = 1 }
-		$4 == "0A" && $10 in ours { print $10 }' | sort
+		$3 in ours { print $3 }' | sort
 }
 
 start() {
@@ -134,10 +133,8 @@ address() {
 
 # The local addresses of the server's listening sockets, as /proc has them.
 addresses() {
-	cat /proc/net/tcp /proc/net/tcp6 |
-	    awk -v port="$(printf '%04X' "$PORT")" \
-	    '$4 == "0A" && $2 ~ (":" port "$") {
-		sub(/:.*/, "", $2); print $2 }' | sort | tr '\n' ' '
+	tcp_listeners | sed -n "s/:$(printf '%04X' "$PORT") .*//p" | sort |
+	    tr '\n' ' '
 }
 
 listens_only_on() {
@@ -317,12 +314,6 @@ processes_of_user() {
 	[ "$(smile 127.0.0.1 "$(port_for smile)")" = elsewhere ]
 	# The old socket is closed, the new one is not.
 	server_stop
-}
-
-queue_is() {
-	[ "$(awk -v port="$(printf '%04X' "$PORT")" \
-	    '$4 == "0A" && $2 ~ (":" port "$") { sub(/.*:/, "", $5); print $5 }' \
-	    /proc/net/tcp)" = "$(printf '%08X' "$1")" ]
 }
 
 @test "an address removed and asked for again before it is empty" {

@@ -481,7 +481,7 @@ is_connected() {
 		    >"$out.$n" 3>&- {never}>&- &
 		clients+=($!)
 	done
-	eventually "$LONG" has_waiting 8 "$PORT"
+	eventually "$LONG" queue_is 8
 	kill -TERM "$PID"
 	says 'TERM from'
 	# shellcheck disable=SC2086
@@ -647,7 +647,7 @@ has_sockets() {
 		    >"$out.$n" 3>&- {never}>&- &
 		clients+=($!)
 	done
-	eventually "$LONG" has_waiting 4 "$two"
+	eventually "$LONG" queue_is 4 "$two"
 	sed -i "/127.0.0.2/d" "$CONF"
 	reload_accepted
 	let_go "$victim"
@@ -659,15 +659,6 @@ has_sockets() {
 	is_answered 1 1 "$one"
 	FDS=$((FDS - 1))
 	server_stop
-}
-
-# Whether so many wait to be accepted at a port.
-has_waiting() {
-	local hex
-	hex=$(printf '%04X' "$2")
-	[ "$(awk -v port=":$hex" '$4 == "0A" && index($2, port) {
-	    sub(/.*:/, "", $5); print $5 }' /proc/net/tcp)" = \
-	    "$(printf '%08X' "$1")" ]
 }
 
 @test "TTIN and TTOU make one program more or fewer" {

@@ -174,16 +174,6 @@ knockers_are() {
 	[ "$(count ok "$BATS_TEST_TMPDIR/bench")" -eq 200 ]
 }
 
-# How many connections wait to be accepted: the receive queue of a listening
-# socket in /proc/net/tcp6.
-queue_is() {
-	local hex
-	hex=$(awk -v port="$(printf '%04X' "$PORT")" \
-	    '$4 == "0A" && $2 ~ (":" port "$") { split($5, q, ":")
-	    print q[2] }' /proc/net/tcp6 /proc/net/tcp)
-	[ "$((16#${hex:-0}))" -eq "$1" ]
-}
-
 @test "TERM to the whole process group under load: nothing lost" {
 	for _ in 1 2 3 4 5; do
 		server_start -w 4

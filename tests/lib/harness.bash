@@ -379,10 +379,28 @@ free_port() {
 	    die "no port is free"'
 }
 
+# tcp_listeners [PID]: the sockets that listen, where PID lives: of each its
+# address, how many wait to be accepted, and its inode, as in proc_net_tcp(5).
+# They come first there; after them there may be a hundred thousand others.
+tcp_listeners() {
+	awk 'FNR > 1 { if ($4 != "0A") nextfile; sub(/.*:/, "", $5)
+	    print $2, $5, $10 }' "/proc/${1:-self}/net/tcp" \
+	    "/proc/${1:-self}/net/tcp6" 2>/dev/null
+}
+
 # Whether nobody listens on PORT, whatever else may be under way there.
 nobody_listens() {
-	! cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '{ print $2, $4 }' |
-	    grep -q ":$(printf '%04X' "$PORT") 0A\$"
+	! tcp_listeners | grep -q ":$(printf '%04X' "$PORT") "
+}
+
+# queue_is N [PORT]: so many wait there to be accepted.
+queue_is() {
+	local address queue port
+	printf -v port '%04X' "${2:-$PORT}"
+	while read -r address queue _; do
+		[[ $address != *:$port ]] || return $((16#$queue != $1))
+	done < <(tcp_listeners)
+	return 1
 }
 
 # The port of a service, if it has one of several.
@@ -785,10 +803,10 @@ is_served() {
 port_of() {
 	local inodes port
 	inodes=$(readlink "/proc/$1/fd"/* | sed -n 's/socket:.\(.*\)\]/\1/p')
-	cat "/proc/$1/net/tcp" "/proc/$1/net/tcp6" 2>/dev/null |
+	tcp_listeners "$1" |
 	    awk -v inodes="$inodes" 'BEGIN { n = split(inodes, a)
 		for (i = 1; i <= n; i++) ours[a[i]] = 1 }
-		$4 == "0A" && $10 in ours { sub(/.*:/, "", $2); print $2 }' |
+		$3 in ours { sub(/.*:/, "", $1); print $1 }' |
 	    while read -r port; do echo $((16#$port)); done
 }
 

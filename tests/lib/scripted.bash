@@ -42,14 +42,6 @@ scripted_done() {
 	grep -q "^$1 done$" "$SAID"
 }
 
-# For eventually: whether so many have connected to PORT whom it has not taken
-# yet.
-scripted_queue_is() {
-	[ "$(awk -v port="$(printf '%04X' "$PORT")" \
-	    '$4 == "0A" && $2 ~ (":" port "$") { sub(/.*:/, "", $5); print $5 }' \
-	    /proc/net/tcp)" = "$(printf '%08X' "$1")" ]
-}
-
 # program_ends STATUS PROGRAM ARG...
 program_ends() {
 	local want=$1 got=0
