@@ -179,7 +179,7 @@ reload_with() {
 refused_in_log() {
 	tail -c +$((logged + 1)) "$LOG" | sed -n 's/^[^ ]* error //p' \
 	    >"$BATS_TEST_TMPDIR/err"
-	grep -q '^reload refused' "$BATS_TEST_TMPDIR/err"
+	grep -q '^reload refused.*serves on$' "$BATS_TEST_TMPDIR/err"
 }
 
 # reload_is_refused NAME N: as the Nth reload.

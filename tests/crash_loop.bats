@@ -40,7 +40,8 @@ start_crashing() {
 	server_start -f "$CONF"
 	PORT=$(port_for smile)
 	: >"$bad"
-	programs | xargs kill -KILL
+	# One that had not looked for it yet may end by itself.
+	programs | xargs kill -KILL 2>/dev/null || true
 	eventually "$LONG" tries_are_beyond 7
 }
 
@@ -194,6 +195,7 @@ has_lived() {
 		# Who comes now waits for the next worker, and is served.
 		is_served "$other"
 		is_served
+		eventually "$LONG" board_is serving 0
 		eventually "$LONG" worker_count_is 2
 	done
 	[ "$(status '$j->{connections}{killed}')" -eq 0 ]

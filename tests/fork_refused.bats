@@ -76,8 +76,9 @@ launch_without() {
 		grep -Eq "refused: $reason" <<<"$output"
 		until_now
 		n=$((n + 1))
-		[ "$(grep -c ' error reload refused: ' "$LOG")" -eq "$n" ]
-		eventually "$LONG" worker_count_is 4
+		eventually "$LONG" log_has_times "$n" ' error reload refused: '
+		# Also those who have no name yet.
+		eventually "$LONG" session_has 6
 		[ "$(workers)" = "$before" ]
 		[ "$(board generation)" -eq 1 ]
 		is_served
@@ -115,7 +116,7 @@ backing_off_is() {
 	[ "$status" -ne 0 ]
 	until_now
 	eventually "$LONG" worker_count_is 4
-	backing_off_is 0
+	eventually "$LONG" backing_off_is 0
 	# 0.1 s, 0.2 s, 0.4 s: it was not tried without pause.
 	[ "$(sed -n 's/.*smile\/1: trying again in \(.*\) s/\1/p' "$LOG" |
 	    awk '$1 > 0.13 { n++ } END { print n + 0 }')" -ge 1 ]

@@ -296,7 +296,7 @@ processes_of_user() {
 	start
 	mapfile -t held < <(workers)
 	hold "${held[@]}"
-	smilebench -c 50 -n 50 127.0.0.1 "$PORT" \
+	smilebench -c 50 -n 50 -t 1m 127.0.0.1 "$PORT" \
 	    >"$BATS_TEST_TMPDIR/bench" 3>&- {never}>&- &
 	bench=$!
 	eventually "$LONG" queue_is 50

@@ -29,8 +29,8 @@ load lib/harness
 	for _ in $(seq 100); do
 		kill -HUP "$PID"
 	done
+	eventually "$LONG" reloads_done_beyond 0
 	eventually "$LONG" reloads_settled
-	[ "$(board reloads_done)" -ge 1 ]
 	eventually "$LONG" worker_count_is 2
 	eventually "$LONG" session_has 4
 	server_stop
@@ -71,11 +71,10 @@ load lib/harness
 	begin=$(now_ms)
 	kill -HUP "$PID"
 	eventually "$LONG" worker_count_is 6
-	eventually 30 board_is reloads_done 1
+	eventually $((LONG + 30)) board_is reloads_done 1
 	took=$(($(now_ms) - begin))
+	# How long it was is told; a master that came too late begins anew.
 	[ "$took" -ge 10000 ]
-	# It is told that it was 10.0 s; a busy machine may be late for it.
-	[ "$took" -le 20000 ]
 	[[ "$(board text)" == *"ready within 10.0 s"* ]]
 	[ "$(odd | wc -c)" -eq 22 ]
 	# Not one of those that hung stays behind.

@@ -126,7 +126,7 @@ knock_at_shut_door() {
 # for one whose handshake was under way: what it sends after has another.
 @test "who was on the step when an ordinary user shut the door: served whole" {
 	become_ordinary
-	server_start -P "$testbin/bigsmile" -w 1 3000000
+	server_start -P "$testbin/bigsmile" -w 1 -o 'stop-timeout 1m' 3000000
 	worker=$(workers)
 	hold "$worker"
 	odd >"$BATS_TEST_TMPDIR/early" 3>&- {never}>&- &

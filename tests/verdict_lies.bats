@@ -81,10 +81,17 @@ both_wait() {
 	    is_asleep "${pids[1]}"
 }
 
+one_waits() {
+	local pid
+	pid=$(programs)
+	[[ $pid =~ ^[0-9]+$ ]] && is_asleep "$pid"
+}
+
 # A server whose reload, the first, is under way and held.
 hold_reload() {
 	app
 	server_start -f "$CONF"
+	serving=$(programs)
 	: >"$held"
 	app "$1"
 	ask first
@@ -200,7 +207,9 @@ hold_reload() {
 	ask second --json
 	eventually "$LONG" hups_are 2
 	# The one that is held dies.
-	kill -KILL "$(programs | tail -n 1)"
+	for pid in $(programs); do
+		[ "$pid" = "$serving" ] || kill -KILL "$pid"
+	done
 	told first 78
 	[[ $err == "refused: "*"killed"* ]]
 	told second 0
@@ -212,7 +221,7 @@ hold_reload() {
 	: >"$held"
 	app
 	server_launch -f "$CONF"
-	eventually "$LONG" program_count_is 1
+	eventually "$LONG" one_waits
 	[ "$(status '$j->{state}')" = starting ]
 	ask first
 	eventually "$LONG" hups_are 1
@@ -223,6 +232,7 @@ hold_reload() {
 	told first 0
 	[[ $out == "accepted: generation 2, 1 worker" ]]
 	eventually "$LONG" program_count_is 1
+	eventually "$LONG" status_is '$j->{workers}{retiring}' 0
 	# It was ready in the middle of a reload.
 	count_fds
 	server_stop
