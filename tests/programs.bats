@@ -395,8 +395,8 @@ env_is() {
 # -- Those that do not behave --------------------------------------------------
 
 @test "a program that ignores TERM is killed after kill-grace" {
-	serve_commands -o 'timeout 300ms' -o 'kill-grace 400ms'
-	took 650 15000 ask 'trap "" TERM; while :; do sleep 100; done'
+	serve_commands -o 'timeout 1s' -o 'kill-grace 400ms'
+	took 1350 15000 ask 'trap "" TERM; while :; do sleep 100; done'
 	ended_as timeout
 	eventually "$LONG" no_program
 	server_stop
@@ -416,8 +416,8 @@ env_is() {
 	took 250 15000 ask 'kill -STOP $$'
 	ended_as timeout
 	server_stop
-	serve_commands -o 'timeout 300ms' -o 'kill-grace 400ms'
-	took 650 15000 ask 'trap "" TERM; kill -STOP $$; kill -STOP $$; sleep 100'
+	serve_commands -o 'timeout 1s' -o 'kill-grace 400ms'
+	took 1350 15000 ask 'trap "" TERM; kill -STOP $$; kill -STOP $$; sleep 100'
 	ended_as timeout
 	eventually "$LONG" no_program
 	server_stop
@@ -681,8 +681,8 @@ drip() {
 	[ "$(timeout "$LONG" smile 127.0.0.1 "$PORT" <&"$never")" = all ]
 	let_on
 	ended_as ok 2
-	eventually 5 log_has "$(workers).1: finished$"
-	eventually 5 log_has "$(workers).2: finished$"
+	eventually "$LONG" log_has "$(workers).1: finished$"
+	eventually "$LONG" log_has "$(workers).2: finished$"
 	server_stop
 }
 
@@ -802,13 +802,18 @@ drip() {
 
 helper='(setsid sleep 1000 <&- >&- 2>&- &); echo left'
 
+# What is left behind, so many; one that is just being executed is none.
+helpers_are() {
+	helpers=$(programs)
+	[ "$(wc -w <<<"$helpers")" -eq "$1" ]
+}
+
 @test "a helper left behind lives on, whatever becomes of later connections" {
 	serve_commands -o 'timeout 3s' -o 'kill-grace 300ms'
 	[ "$(ask "$helper")" = left ]
 	[ "$(ask 'sleep 1000 <&- >&- 2>&- & echo left')" = left ]
 	ended_as ok 2
-	eventually "$LONG" program_count_is 2
-	helpers=$(programs)
+	eventually "$LONG" helpers_are 2
 	ask 'setsid sleep 100; sleep 100' || true
 	ended_as timeout
 	eventually "$LONG" programs_are "$helpers"
@@ -827,8 +832,7 @@ helper='(setsid sleep 1000 <&- >&- 2>&- &); echo left'
 	exec $command"
 	server_start -f "$CONF"
 	[ "$(ask "$helper")" = left ]
-	eventually "$LONG" program_count_is 1
-	helpers=$(programs)
+	eventually "$LONG" helpers_are 1
 	old=$(workers)
 	printf '\tenv NEW=new\n' >>"$CONF"
 	reload_accepted
@@ -853,9 +857,13 @@ helper='(setsid sleep 1000 <&- >&- 2>&- &); echo left'
 	    echo left')" = left ]
 	ended_as ok
 	eventually "$LONG" program_count_is 2
-	kill -KILL "$(programs | head -n 1)"
-	eventually "$LONG" program_count_is 1
 	helpers=$(programs)
+	for pid in $helpers; do
+		# The one whose parent is none of them.
+		grep -qx "$(stat_field "$pid" 2)" <<<"$helpers" || break
+	done
+	kill -KILL "$pid"
+	eventually "$LONG" helpers_are 1
 	ask 'sleep 100' || true
 	ended_as timeout
 	eventually "$LONG" programs_are "$helpers"
@@ -869,8 +877,7 @@ helper='(setsid sleep 1000 <&- >&- 2>&- &); echo left'
 	serve_commands
 	gate
 	[ "$(ask "$helper")" = left ]
-	eventually "$LONG" program_count_is 1
-	helpers=$(programs)
+	eventually "$LONG" helpers_are 1
 	ask_on 'echo begun; read -r x <'"$gate"
 	eventually "$LONG" said begun
 	# shellcheck disable=SC2086
@@ -899,7 +906,7 @@ helper='(setsid sleep 1000 <&- >&- 2>&- &); echo left'
 
 @test "a second signal ends a running program, and none survives" {
 	for second in TERM INT; do
-		serve_commands -o 'kill-grace 300ms' -o 'stop-timeout 1m'
+		serve_commands -o 'kill-grace 100ms' -o 'stop-timeout 1m'
 		ask_on 'trap "" TERM; (setsid sleep 1000 &); sleep 1000 &
 		    echo begun; sleep 1000; sleep 1000'
 		eventually "$LONG" said begun
@@ -912,6 +919,21 @@ helper='(setsid sleep 1000 <&- >&- 2>&- &); echo left'
 		answered
 		: >"$out"
 	done
+}
+
+# Each of them can only be found when the one before has died.
+@test "a stop at once whose worker must be killed: none survives, however deep" {
+	serve_commands -o 'stop-timeout 1m'
+	ask_on 'exec perl -MPOSIX -e '\''$| = 1; for (1 .. 30) {
+	    defined(my $pid = fork) or die; sleep while $pid; POSIX::setsid() }
+	    print "begun\n"; sleep'\'
+	eventually "$LONG" said begun
+	eventually "$LONG" program_count_is 31
+	hold "$(workers)"
+	kill -INT "$PID"
+	server_wait_end
+	[ -z "$(programs)" ]
+	answered
 }
 
 @test "stop-timeout ends a running program, and none survives" {
@@ -952,7 +974,7 @@ helper='(setsid sleep 1000 <&- >&- 2>&- &); echo left'
 	serve_commands
 	ask_on 'echo begun; exec sleep 1000'
 	eventually "$LONG" said begun
-	program_count_is 1
+	eventually "$LONG" program_count_is 1
 	kill -KILL "$(workers)"
 	eventually "$LONG" no_program
 	answered

@@ -42,6 +42,12 @@ serve_app() {
 	app "$@"
 	server_start -f "$CONF"
 	port=$PORT
+	eventually "$LONG" apps_execute
+}
+
+# They may count as ready before they have been executed.
+apps_execute() {
+	[ "$(apps | wc -l)" -eq "$(board running)" ]
 }
 
 # answers LINE [PORT]: what the program says to it.
@@ -330,7 +336,7 @@ start_fails() {
 
 @test "ready notify: somebody else's word does not count" {
 	app '' 'ready notify'
-	sed -i '1i start-timeout 5s' "$CONF"
+	sed -i '1i start-timeout 15s' "$CONF"
 	server_launch -f "$CONF"
 	eventually "$LONG" app_count_is 1
 	name=$(tr '\0' '\n' <"/proc/$(apps)/environ" |
@@ -345,7 +351,7 @@ start_fails() {
 	eventually "$LONG" is_gone "$PID"
 	wait "$PID" || STATUS=$?
 	[ "$STATUS" -eq 71 ]
-	says 'worker app/1 .* was not ready within 5.0 s'
+	says 'worker app/1 .* was not ready within 15.0 s'
 }
 
 @test "one that dies again and again is started ever more slowly" {
@@ -437,13 +443,13 @@ service other
 	    POSIX::SigAction->new(sub { syswrite STDOUT, "TERM came\n" }))' \
 	    'stop-signal INT
 	retire-timeout 300ms
-	kill-grace 200ms'
+	kill-grace 2s'
 	eventually "$LONG" is_answered 1 1
 	victim=$(apps)
 	begin=$(now_ms)
 	reload_accepted
 	eventually "$LONG" is_gone "$victim"
-	[ $(($(now_ms) - begin)) -ge 500 ]
+	[ $(($(now_ms) - begin)) -ge 2300 ]
 	says 'info\[app/1\] TERM came'
 	says "worker app/1 \(pid $victim\) did not leave in time; killed"
 	kill -INT "$PID"
@@ -451,22 +457,20 @@ service other
 }
 
 @test "a stop lets it finish what it has" {
+	gate
 	serve_app '' 'workers 2'
-	answers 'pause(1); "finished"' >"$out" 3>&- {never}>&- &
+	# TERM comes while it waits there.
+	answers 'print STDOUT "has it\n"; my $gate; 1 until open($gate, "<",
+	    "'"$gate"'"); <$gate>; "finished"' >"$out" 3>&- {never}>&- &
 	client=$!
-	eventually "$LONG" grep -q . "/proc/$client/stat"
-	eventually "$LONG" is_connected
-	server_stop
+	says 'info\[app/[12]\] has it'
+	server_check
+	kill -TERM "$PID"
+	eventually "$LONG" nobody_listens
+	let_on
+	server_wait_end
 	wait "$client"
 	grep -qx finished "$out"
-}
-
-# Whether somebody is connected to the server and has been accepted.
-is_connected() {
-	local hex
-	hex=$(printf '%04X' "$PORT")
-	awk -v port=":$hex" '$4 ~ /^0[18]$/ && index($2, port) && $10 != 0 {
-	    found = 1 } END { exit !found }' /proc/net/tcp
 }
 
 @test "a stop: who waits in the queue is served before programs are told" {
@@ -499,11 +503,12 @@ is_connected() {
 	serve_app 'notify("READY=1"); helper(sub {
 	    until (-e "'"$BATS_TEST_TMPDIR"'/hang" ||
 	    !kill 0, $ENV{SMILED_PID}) {
-	    notify("WATCHDOG=1"); pause(0.1) } })' 'watchdog 1s
+	    notify("WATCHDOG=1"); pause(0.1) } })' 'ready notify
+	watchdog 2s
 	kill-grace 300ms'
 	victim=$(apps)
 	begin=$(now_ms)
-	eventually "$LONG" passed_since "$begin" 2500
+	eventually "$LONG" passed_since "$begin" 5000
 	[ "$(apps)" = "$victim" ]
 	: >"$BATS_TEST_TMPDIR/hang"
 	says "worker app/1 \(pid $victim\) has given no sign of life"
@@ -542,7 +547,7 @@ passed_since() {
 
 @test "reloads under load: every program is replaced, and no client is lost" {
 	serve_app '$always = "Smile from the server"' 'workers 3'
-	smilebench -c 8 -d 600s 127.0.0.1 "$PORT" >"$out" 2>&1 3>&- {never}>&- &
+	smilebench -c 8 -d 600s -t 1m 127.0.0.1 "$PORT" >"$out" 2>&1 3>&- {never}>&- &
 	bench=$!
 	[ -z "${SMILED_LONG:-}" ] || times=50
 	for _ in $(seq "${times:-8}"); do
@@ -639,6 +644,7 @@ has_sockets() {
 	env TEST_MARK=$mark"
 	server_start -f "$CONF"
 	two=$(sed -n 's/.* app: listening on 127.0.0.2:\(.*\)/\1/p' "$LOG")
+	eventually "$LONG" apps_execute
 	victim=$(apps)
 	hold "$victim"
 	clients=()
@@ -707,6 +713,12 @@ has_sockets() {
 	server_stop
 }
 
+# The log process is told before the master sleeps.
+level_is_heard() {
+	eventually "$LONG" is_asleep "$PID"
+	eventually "$LONG" is_asleep "$(log_process)"
+}
+
 @test "log-level: what programs print is at level info" {
 	port=$(free_port)
 	serve_app
@@ -715,10 +727,12 @@ has_sockets() {
 	sed -i '1i log-level warn' "$CONF"
 	kill -HUP "$PID"
 	eventually "$LONG" board_is generation 2
+	level_is_heard
 	eventually "$LONG" is_answered 'print STDOUT "not heard\n"; 1' 1
 	sed -i 1d "$CONF"
 	kill -HUP "$PID"
 	eventually "$LONG" board_is generation 3
+	level_is_heard
 	eventually "$LONG" is_answered 'print STDOUT "heard again\n"; 1' 1
 	says 'heard again'
 	run ! log_has 'not heard'
@@ -782,6 +796,7 @@ port_answers() {
 	run /usr/bin/perl $acceptor
 	env TEST_MARK=$mark"
 	server_start -f "$CONF"
+	eventually "$LONG" apps_execute
 	before=$(apps)
 	timeout "$LONG" smile -m 'shutdown($listener[0], 2); "shut"' \
 	    -U "$BATS_TEST_TMPDIR/socket"
@@ -792,6 +807,19 @@ port_answers() {
 	[ ! -e "$BATS_TEST_TMPDIR/socket" ]
 }
 
+@test "a stop finds that a program has just shut its socket down: nobody waits" {
+	serve_app '' 'workers 1'
+	hold "$PID"
+	answers 'shutdown($listener[0], 2); "shut"' >"$out"
+	grep -qx shut "$out"
+	kill -TERM "$PID"
+	begin=$(now_ms)
+	let_go "$PID"
+	server_wait_end
+	# Else it was all of stop-timeout but half a second.
+	[ $(($(now_ms) - begin)) -lt $(((LONG - 2) * 1000)) ]
+}
+
 unix_answers() {
 	[ "$(timeout "$LONG" smile -m 1 -U "$BATS_TEST_TMPDIR/socket")" = 1 ]
 }
@@ -799,7 +827,7 @@ unix_answers() {
 @test "one that shuts its socket down without end does not keep the server busy" {
 	go=$BATS_TEST_TMPDIR/go
 	serve_app "helper(sub { pause(0.01) until -e \"$go\";
-	    while (kill 0, \$ENV{SMILED_PID}) {
+	    while (-e \"$go\" && kill 0, \$ENV{SMILED_PID}) {
 	    shutdown(\$listener[0], 2); pause(0.001) } })"
 	touch "$go"
 	says 'a program has shut down'
@@ -808,6 +836,7 @@ unix_answers() {
 	eventually "$LONG" passed_since "$begin" 2000
 	# A tenth of that time would be 20 ticks.
 	[ $(($(ticks_of "$PID") - before)) -lt 40 ]
+	rm "$go"
 	server_stop
 }
 

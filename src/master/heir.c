@@ -177,14 +177,15 @@ take_all(struct master *m)
 	struct heir *h = &m->heir;
 	char text[96];
 
-	take_board(m);
-	take_pidfile(m);
-	take_listeners(m);
-	(void)handover_say(h->control, WORD_DONE, NULL, 0);
+	/* Before anybody can see the board, and take it for a later verdict. */
 	snprintf(text, sizeof text, "accepted: pid %ld serves in place of pid "
 	    "%lu", (long)getpid(), (unsigned long)h->set.head.from);
 	ledger_begin(&m->board.head->upgrades);
 	ledger_end(&m->board.head->upgrades, BOARD_ACCEPTED, text);
+	take_board(m);
+	take_pidfile(m);
+	take_listeners(m);
+	(void)handover_say(h->control, WORD_DONE, NULL, 0);
 	handover_free(&h->set);
 	h->step = HEIR_NONE;
 	if (h->is_alone)

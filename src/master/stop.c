@@ -104,13 +104,23 @@ settle_emptying(struct master *m, int64_t now)
 		enter_leaving(m, now, CLOCK_NEVER, m->stop_due);
 }
 
+/*
+ * Whether there is still something of what a killed worker's program has
+ * started; each death may leave us more of it, and brings us here again.
+ */
+static bool
+has_leftovers(struct master *m, int64_t now)
+{
+	return now < m->sweep_until && family_kill(&m->family) > 0;
+}
+
 static void
 settle_leaving(struct master *m, int64_t now)
 {
 	unsigned living = slots_living(&m->slots) +
 	    (m->upgrade.pid != 0 && m->upgrade.step != UPGRADE_OVER);
 
-	if (living > 0 && now < m->phase_due)
+	if (now < m->phase_due && (living > 0 || has_leftovers(m, now)))
 		return;
 	if (living > 0)
 		log_error("%u workers cannot be ended, not even by KILL; "

@@ -410,6 +410,9 @@ upgrade_died(struct master *m, pid_t pid, int status, int64_t now)
 		    death);
 	else if (u->step != UPGRADE_NONE)
 		go_back(m, why, now);
+	else
+		/* It may have been making its board when it was killed. */
+		board_sweep(&m->board, pid);
 	u->pid = 0;
 	return true;
 }
