@@ -117,7 +117,7 @@ refused() {
 	[[ "$output" == *"three is not running"* ]]
 	run ! grep -q ' from pid ' "$log" "$LOG"
 	run -0 ctl -i two reload
-	log_has ' HUP from pid '
+	eventually "$LONG" log_has ' HUP from pid '
 	run ! grep -q ' HUP from pid ' "$log"
 	ctl -i two stop
 	server_wait_end

@@ -90,6 +90,7 @@ works() {
 	done
 	# Nor what belongs to the master alone: of the board, the report
 	# socket and the pipes a worker has what it was handed, and no more.
+	eventually "$LONG" board_is waiting 2
 	for pid in $(workers); do
 		[ "$(open_fds "$pid")" -le 6 ]
 	done
@@ -138,10 +139,10 @@ works() {
 }
 
 @test "an alarm that was set before the start" {
-	SMILED_WRAP="perl -e alarm(1);exec(@ARGV) --"
+	SMILED_WRAP="perl -e alarm(5);exec(@ARGV) --"
 	server_start -w 1
 	# Another one, set after that of the server, has rung by now.
-	run -142 perl -e 'alarm(1); select(undef, undef, undef, 60)'
+	run -142 perl -e 'alarm(5); select(undef, undef, undef, 60)'
 	is_served
 	[ "$(workers | wc -l)" -eq 1 ]
 	server_stop

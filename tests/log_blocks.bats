@@ -33,9 +33,9 @@ start_unread() {
 
 # Whether PATH has no room for a line.
 is_full() {
-	! perl -MFcntl -e 'sysopen(my $f, $ARGV[0], O_WRONLY | O_NONBLOCK)
-	    or die; vec(my $set = "", fileno $f, 1) = 1;
-	    exit !select(undef, $set, undef, 0)' "$1"
+	perl -MFcntl -e 'sysopen(my $f, $ARGV[0], O_WRONLY | O_NONBLOCK)
+	    or exit 2; vec(my $set = "", fileno $f, 1) = 1;
+	    exit !!select(undef, $set, undef, 0)' "$1"
 }
 
 # Let the log process wait for room in the fifo, and its pipe be full.
@@ -114,6 +114,9 @@ said_after() {
 	eventually "$LONG" worker_count_is 2
 	run ! grep -qxF "$before" <<<"$(workers)"
 	is_served
+	# The second verdict has been said, in vain.
+	eventually "$LONG" board_is reloads_done 2
+	eventually "$LONG" at_rest
 	# Somebody reads again.
 	cat <"$BATS_TEST_TMPDIR/fifo" >>"$LOG" 3>&- {never}>&- {fifo}>&- &
 	exec {fifo}>&-
@@ -347,11 +350,13 @@ message_after() {
 	daemon_start
 	server_launch -o 'log syslog' -w 1
 	server_wait_notified
+	eventually "$LONG" got_message "smiled: listening on"
 	for n in 1 2 3; do
 		daemon_end
 		daemon_start
 		kill -TTOU "$PID"
-		eventually "$LONG" messages_are "$n" "TTOU from pid"
+		# The last that it says then.
+		eventually "$LONG" messages_are "$n" "workers stay at 1"
 	done
 	run ! got_message "were lost"
 	server_stop

@@ -102,8 +102,8 @@ is_answered() {
 	serve
 	for _ in 1 2 3; do is_served "$smile_port"; done
 	PORT=$smile_port odd send=10 reset=1 || true
-	eventually "$LONG" counters_balance
 	eventually "$LONG" board_is accepted 4
+	eventually "$LONG" board_is serving 0
 	ctl reload
 	ctl metrics >"$got"
 	[ "$(sample accepted_total 'service="smile"')" -eq "$(board accepted)" ]
@@ -225,7 +225,7 @@ d'$'\xe9'
 }
 
 @test "HTTP: in single bytes; and half a request, for ever" {
-	serve 400ms
+	serve 2s
 	perl -MSocket -e '$| = 1;
 	    socket my $s, PF_INET, SOCK_STREAM, 0 or die;
 	    setsockopt $s, Socket::IPPROTO_TCP, Socket::TCP_NODELAY, 1;

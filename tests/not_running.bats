@@ -98,7 +98,8 @@ not_running() {
 	server_start -w 2
 	server_check
 	ctl stop
-	is_gone "$PID"
+	# What it holds goes a moment before it does.
+	eventually "$LONG" is_gone "$PID"
 	[ ! -e "$RUN/smiled.board" ]
 	server_wait_end
 	not_running "" ctl stop -d "$RUN"

@@ -79,7 +79,8 @@ speak() {
 
 # All that was said before has been heard.
 heard_all() {
-	speak MARK=1
+	# There may be no room before what is there has been read.
+	eventually "$LONG" speak MARK=1
 	eventually "$LONG" has_heard MARK=1
 }
 
@@ -439,7 +440,7 @@ signs_beyond() {
 	eventually "$LONG" signs_beyond 4 "$PID"
 	first=$(signs "$PID" | sed -n 1p)
 	last=$(signs "$PID" | sed -n 5p)
-	[ $((last - first)) -ge 1900 ]
+	[ $((last - first)) -ge 1600 ]
 	[ $((last - first)) -le $((3500 * ${SMILED_SLOW:-1})) ]
 	# Also while it stops.
 	odd_hold

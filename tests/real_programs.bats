@@ -179,7 +179,7 @@ push() {
 	push
 	# The connection is over, and gc is in the background.
 	ended_as ok 3
-	eventually 5 some_program
+	eventually "$LONG" some_program
 	packs_are 2
 	# Nor does it keep others from being served.
 	clone 2

@@ -54,7 +54,8 @@ talk() {
 }
 
 @test "what a program reads and writes, and how it ended" {
-	serve 'exec /bin/sh -c "read x; echo 1234567; eval $x"'
+	# The record comes after the client's end: one after the other.
+	serve 'exec /bin/sh -c "read x; echo 1234567; eval $x"' 'workers 1'
 	talk 'exit 0'
 	talk 'exit 7'
 	talk 'kill -KILL $$'
@@ -66,7 +67,7 @@ talk() {
 
 @test "with exec all, with others those that fail, unless told otherwise" {
 	serve 'send "x\n"'
-	smilebench -c 2 -n 10 -e x 127.0.0.1 "$PORT"
+	smilebench -c 2 -n 10 -t 1m -e x 127.0.0.1 "$PORT"
 	eventually "$LONG" board_is ok 10
 	server_stop
 	[ -z "$(records)" ]
@@ -99,7 +100,7 @@ talk() {
 	reload_through
 	exec {conn}<>"/dev/tcp/127.0.0.1/$PORT"
 	echo 1234 >&"$conn"
-	eventually "$LONG" board_is serving 1
+	eventually "$LONG" read -t 0 -u "$conn"
 	exec {conn}>&-
 	finds '127.0.0.1 outcome reset in 5 out 5'
 	server_stop
@@ -145,7 +146,7 @@ uid:$(id -u) outcome ok in - out -
 		tracer=$!
 		eventually "$LONG" is_traced "$(session_pids "$SID" \
 		    "smiled: worker s/1")"
-		smilebench -c 1 -n 20 -e x 127.0.0.1 "$PORT"
+		smilebench -c 1 -n 20 -t 1m -e x 127.0.0.1 "$PORT"
 		server_stop
 		wait "$tracer" || true
 	done

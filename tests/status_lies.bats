@@ -141,7 +141,7 @@ let_all_go() {
 	mapfile -t all < <(all_workers)
 	hold "${all[@]}"
 	of_is tcp '"$s->{queue} $s->{queue_limit}"' "0 17"
-	states_are tcp stopped 1
+	eventually "$LONG" states_are tcp stopped 1
 	for _ in 1 2 3; do hold_open 127.0.0.1; done
 	perl -MSocket -e 'for (1 .. 5) {
 		socket my $s, AF_UNIX, SOCK_STREAM, 0;
@@ -170,7 +170,7 @@ let_all_go() {
 services() {
 	configure "service keep
 	    listen 127.0.0.1:0
-	    timeout 100ms
+	    timeout 1s
 	    workers ${1:-2}
 	    ${2:-echo}
 	${3:-}"
@@ -230,6 +230,8 @@ shows() {
 # Its only worker dies, once more.
 fall() {
 	local victim
+	# No zombie, of whose death the master has not heard yet.
+	eventually "$LONG" worker_count_is 1
 	eventually "$LONG" states_are smile idle 1
 	victim=$(workers)
 	kill -KILL "$victim"
@@ -242,8 +244,8 @@ fall() {
 		fall
 	done
 	# There are more than two seconds to see it in, then twice as many.
-	eventually "$LONG" states_are smile 'backing off' 1
-	[ "$(seen '$j->[0]{next_try} > 0 && !exists $j->[0]{pid}')" = 1 ]
+	eventually "$LONG" seen_is '$j->[0]{state} eq "backing off" &&
+	    $j->[0]{next_try} > 0 && !exists $j->[0]{pid}' 1
 	fall
 	eventually "$LONG" states_are smile 'backing off' 1
 	shows '^smile on .*: 1 of 1 backing off; next try in ([0-9]+ms|[1-7]\.[0-9]s)$'
@@ -284,10 +286,13 @@ fall() {
 	hold "$(workers 2)"
 	eventually "$LONG" states_are smile stopped 1
 	kill -HUP "$PID"
-	# It cannot hear that it shall leave.
-	eventually "$LONG" status_is '"$j->{state} $j->{generation}"' \
-	    "reloading 2"
-	let_go "$(seen 'map { $_->{pid} } grep { $_->{state} eq "stopped" } @$j')"
+	# It cannot hear that it shall leave; the master waits for a second.
+	eventually "$LONG" board_is generation 2
+	eventually "$LONG" is_asleep "$PID"
+	hold "$PID"
+	status_is '"$j->{state} $j->{generation}"' "reloading 2"
+	let_go "$(seen 'map { $_->{pid} } grep { $_->{state} eq "stopped" } @$j')" \
+	    "$PID"
 	eventually "$LONG" status_is '"$j->{state} $j->{generation}"' \
 	    "serving 2"
 	eventually "$LONG" states_are smile retiring 1
@@ -341,16 +346,19 @@ fall() {
 @test "whoever looks leaves no trace at the server" {
 	need_strace
 	server_start -w 1
+	logger=$(log_process)
 	eventually "$LONG" is_asleep "$PID"
 	strace -f -qq -o "$BATS_TEST_TMPDIR/trace" -p "$PID" \
-	    -p "$(workers)" -p "$(log_process)" \
+	    -p "$(workers)" -p "$logger" \
 	    2>"$BATS_TEST_TMPDIR/err" 3>&- {never}>&- &
 	tracer=$!
 	eventually "$LONG" is_traced "$PID"
 	eventually "$LONG" is_traced "$(workers)"
+	eventually "$LONG" is_traced "$logger"
 	# What they are in when they are caught is begun anew, once.
 	eventually "$LONG" is_asleep "$PID"
 	eventually "$LONG" is_asleep "$(workers)"
+	eventually "$LONG" is_asleep "$logger"
 	before=$(wc -l <"$BATS_TEST_TMPDIR/trace")
 	for _ in {1..7}; do
 		ctl status
@@ -385,6 +393,7 @@ steady() {
 	    status'
 	server_start -f "$CONF"
 	ctl reload
+	eventually "$LONG" status_is '$j->{workers}{retiring}' 0
 	PORT=$(port_for st)
 	run -0 smile 127.0.0.1 "$PORT"
 	[ "$(steady <<<"$output" | sed 's/, [^ ]* ago/, N ago/')" = \

@@ -129,7 +129,7 @@ refused() {
 }
 
 @test "one that hangs: refused in time" {
-	patience=1s serve
+	patience=4s serve
 	# The server's own patience is not for a loaded machine to break.
 	printf '#!/bin/sh\nexec sleep 1000\n' | install_program
 	refused 'it was not ready in time'
@@ -203,7 +203,7 @@ refused() {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	kill -USR2 "$PID"
 	eventually "$LONG" log_has 'starts as pid'
-	[ "$(status '$j->{state}')" = upgrading ]
+	eventually "$LONG" status_is '$j->{state}' upgrading
 	kill -USR2 "$PID"
 	eventually "$LONG" log_has 'warn upgrade: one is under way'
 	run -69 ctl upgrade
@@ -287,6 +287,7 @@ not_pid() {
 		printf '#!/bin/sh\nexec sleep 1000\n' | install_program
 		kill -USR2 "$PID"
 		eventually "$LONG" log_has 'starts as pid'
+		eventually "$LONG" has_accepted 1
 		bench_end 0
 		kill "-$signal" "$PID"
 		server_wait_end

@@ -160,6 +160,9 @@ hold_echo_of() {
 	eventually "$LONG" is_gone "$old_master"
 	run -69 smile 127.0.0.2 "$gone" </dev/null
 	upgrade_accepted
+	# Until then the new one listens to the old one.
+	eventually "$LONG" is_gone "$old_master"
+	eventually "$LONG" at_rest
 	FDS=$(open_fds "$PID")
 	server_stop
 	[ ! -e "$BATS_TEST_TMPDIR/sock" ]
@@ -178,6 +181,7 @@ hold_echo_of() {
 		reload_accepted
 	done
 	bench_end
+	eventually "$LONG" worker_count_is 2
 	mapfile -t held < <(workers)
 	hold "${held[@]}"
 	exec {conn}<>"/dev/tcp/127.0.0.1/$PORT"
@@ -203,7 +207,8 @@ hold_echo_of() {
 	PID=$(board pid)
 	SID=$(stat_field "$PID" 4)
 	sids+=("$SID")
-	PORT=$(sed -n 's/.*listening on .*:\([0-9]*\), 4 .*/\1/p' "$LOG")
+	eventually "$LONG" log_has 'smiled: listening on .*, 4 '
+	find_port
 	bench_start
 	for _ in 1 2 3; do
 		upgrade_accepted
@@ -326,13 +331,17 @@ retired_to() {
 	hold "$one"
 	kill -USR2 "$PID"
 	eventually "$LONG" log_has_times 2 'smiled: listening on'
+	# The new one has said that it serves when it has said where it listens;
+	# all others of the old one have been told to leave.
+	old_master=$PID
+	eventually "$LONG" retired_to 1
 	kill -TTOU "$PID"
 	kill -TTIN "$PID"
 	eventually "$LONG" log_has 'TTIN from'
 	run ! log_has 'workers [0-9]+ -> '
 	eventually "$LONG" log_has 'upgrade accepted'
 	let_go "$one"
-	old_master=$PID upgraded=1 PID=$(board pid)
+	upgraded=1 PID=$(board pid)
 	eventually "$LONG" is_gone "$old_master"
 	eventually "$LONG" session_has 5
 	server_stop

@@ -94,10 +94,6 @@ log_has_pauses() {
 	server_stop
 }
 
-has_accepted() {
-	[ "$(board accepted)" -ge "$1" ]
-}
-
 @test "one that dies again and again is made ever more slowly" {
 	server_start -w 1
 	for _ in 1 2 3 4 5; do

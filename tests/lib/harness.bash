@@ -567,6 +567,11 @@ board_is() {
 	"$testbin/boardcat" "$RUN/smiled.board" "$1" "$2"
 }
 
+# has_accepted N: so many or more.
+has_accepted() {
+	[ "$(board accepted)" -ge "$1" ]
+}
+
 fds_as_at_start() {
 	local fds=("/proc/$PID/fd"/*)
 	[ "${#fds[@]}" -eq "$FDS" ]

@@ -16,7 +16,7 @@ use POSIX qw(SIGTERM SIG_BLOCK);
 use Socket;
 
 use constant LINES => 2000;
-use constant PATIENCE => 30;	# seconds, for each step of a request
+use constant PATIENCE => 120;	# seconds, for each step of a request
 
 my ($clients, $times, $address, $path) = @ARGV;
 $path //= '/';
