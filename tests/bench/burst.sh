@@ -35,7 +35,7 @@ smiled() {
 	RUNTIME_DIRECTORY=$tmp setsid "$bindir/smiled" -f "$tmp/smiled.conf" \
 	    2>"$tmp/log" &
 	server=$!
-	until grep -q 'listening on' "$tmp/log"; do :; done
+	until grep -q 'smiled: listening on' "$tmp/log"; do :; done
 	port=$(sed -n 's/.*smiled: listening on .*:\([0-9]*\),.*/\1/p' "$tmp/log")
 }
 
