@@ -114,6 +114,6 @@ door_is_room_taken(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
-	/* POLLHUP: somebody has shut it down; nobody is in there. */
-	return poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLIN) != 0;
+	/* POLLHUP: somebody has shut it down, and nobody is in there. */
+	return poll(&pfd, 1, 0) > 0 && !(pfd.revents & POLLHUP);
 }
