@@ -336,7 +336,8 @@ start_fails() {
 
 @test "ready notify: somebody else's word does not count" {
 	app '' 'ready notify'
-	sed -i '1i start-timeout 15s' "$CONF"
+	local patience=$((4 * ${SMILED_SLOW:-1}))
+	sed -i "1i start-timeout ${patience}s" "$CONF"
 	server_launch -f "$CONF"
 	eventually "$LONG" app_count_is 1
 	name=$(tr '\0' '\n' <"/proc/$(apps)/environ" |
@@ -351,7 +352,7 @@ start_fails() {
 	eventually "$LONG" is_gone "$PID"
 	wait "$PID" || STATUS=$?
 	[ "$STATUS" -eq 71 ]
-	says 'worker app/1 .* was not ready within 15.0 s'
+	says "worker app/1 .* was not ready within $patience.0 s"
 }
 
 @test "one that dies again and again is started ever more slowly" {
