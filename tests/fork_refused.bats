@@ -21,7 +21,8 @@ from_now_on() {
 	eventually "$LONG" is_traced "$PID"
 }
 
-# And no more.
+# And no more.  A signal that just comes, as of a child that dies, is lost when
+# the tracer lets go.
 until_now() {
 	kill -INT "$tracer"
 	wait "$tracer" || true
@@ -74,11 +75,11 @@ launch_without() {
 		run ctl reload
 		[ "$status" -ne 0 ]
 		grep -Eq "refused: $reason" <<<"$output"
+		# Also those who have no name yet.
+		eventually "$LONG" session_has 6
 		until_now
 		n=$((n + 1))
 		eventually "$LONG" log_has_times "$n" ' error reload refused: '
-		# Also those who have no name yet.
-		eventually "$LONG" session_has 6
 		[ "$(workers)" = "$before" ]
 		[ "$(board generation)" -eq 1 ]
 		is_served
