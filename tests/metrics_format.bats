@@ -127,27 +127,29 @@ is_answered() {
 	server_stop
 }
 
-# The value of each series and its labels, one on a line, as a parser that
-# somebody else has written understands them.
-parsed() {
-	local python
+# A parser that somebody else has written; sets python.
+need_parser() {
 	for python in python3 /usr/bin/python3; do
-		"$python" -c 'import prometheus_client.openmetrics.parser' \
-		    2>/dev/null || continue
-		"$python" -c '
+		! "$python" -c 'import prometheus_client.openmetrics.parser' \
+		    2>/dev/null || return 0
+	done
+	skip "no prometheus_client for python3"
+}
+
+# The value of each series and its labels, one on a line, as it understands them.
+parsed() {
+	"$python" -c '
 import sys
 from prometheus_client.openmetrics.parser import text_fd_to_metric_families
 for family in text_fd_to_metric_families(sys.stdin):
     for s in family.samples:
         print(s.name, repr(s.labels), s.value)'
-		return
-	done
-	skip "no prometheus_client for python3"
 }
 
 @test "a parser reads it, names with any bytes as well" {
 	local name=$BATS_TEST_TMPDIR/'a"b\c
 d'$'\xe9'
+	need_parser
 	serve 5m "service odd
 	    listen \"unix:$BATS_TEST_TMPDIR/a\\\"b\\\\c\\nd\\xe9\"
 	    echo"
