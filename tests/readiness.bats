@@ -25,6 +25,8 @@ more_setup() {
 manage() {
 	export NOTIFY_SOCKET=${1:-$manager}
 	[[ $NOTIFY_SOCKET == @* ]] || rm -f "$NOTIFY_SOCKET"
+	# What one before has started may still be at writing.
+	rm -f "$heard"
 	"$testbin/notifycat" "$NOTIFY_SOCKET" "${@:2}" >"$heard" </dev/null \
 	    3>&- {never}>&- &
 	MANAGER=$!
