@@ -3,9 +3,9 @@
 # SPDX-FileCopyrightText: the smiled authors
 #
 # The fear: a clock that is not as most clocks are makes a deadline come at once
-# or never.  That nothing is measured by the time of day, which may jump, is a
-# rule of the house (lint/house.bats); here the clock that never jumps has run
-# for a lifetime, or has only just begun.
+# or never.  The time of day jumps; the clock that never jumps has run for a
+# lifetime, or has only just begun.  (That nothing is measured by the time of day
+# is also a rule of the house, lint/house.bats.)
 
 load lib/harness
 
@@ -72,4 +72,48 @@ is_ended_when_idle() {
 		server_wait_end
 		log_has ' info stopped'
 	done
+}
+
+# jump SECONDS N: the time of day is wrong by so much from now on; this is the
+# Nth reload.
+jump() {
+	echo "$1" >"$BIGSMILE_SHIFT"
+	kill -HUP "$PID"
+	eventually "$LONG" board_is reloads_done "$2"
+	# It is so, as the log has it.
+	eventually "$LONG" log_has "^$(date -u -d "$1 seconds" +%Y-%m).* info \
+reload accepted: generation $(($2 + 1)),"
+	[ "$(odd | wc -c)" -eq 3000000 ]
+}
+
+@test "the time of day jumps by a year, on and back: no time is up, or never" {
+	export BIGSMILE_SHIFT=$BATS_TEST_TMPDIR/shift
+	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
+	server_start -P "$testbin/bigsmile" -w 1 3000000
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	exec {go}<>"$BATS_TEST_TMPDIR/go"
+	odd told=1 <"$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/held" \
+	    3>&- {never}>&- {go}>&- &
+	held=$!
+	eventually "$LONG" board_is serving 1
+	jump 31536000 1
+	jump -31536000 2
+	jump 0 3
+	# Who came before all that, and has a worker of that time.
+	# shellcheck disable=SC2016
+	[ "$(ctl workers --json | json 'scalar grep { $_->{state} eq "retiring" }
+	    @$j')" -eq 1 ]
+	echo >&"$go"
+	wait "$held"
+	[ "$(wc -c <"$BATS_TEST_TMPDIR/held")" -eq 3000000 ]
+	run ! log_has ' (warn|error)'
+	server_stop
+	# And what should end does.
+	server_start -P "$testbin/bigsmile" -w 1 -o 'idle-timeout 300ms' 3000000
+	odd_hold
+	jump -31536000 1
+	eventually "$LONG" board_is idle 1
+	odd_let_go
+	server_stop
+	rm "$BIGSMILE_SHIFT"
 }

@@ -13,11 +13,16 @@
  * With BIGSMILE_POISON, a pid, each worker has gone mad: with each connection it
  * writes garbage over all slots of the board, its own and those of others, in
  * which that pid is found again and again.
+ *
+ * The time of day is wrong by as many seconds as the file says that
+ * BIGSMILE_SHIFT names, from the moment that it does.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/die.h"
@@ -42,6 +47,48 @@ __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
 	if (hang != NULL && access(hang, F_OK) == 0)
 		(void)poll(NULL, 0, -1);
 	return __real_prctl(option, a, b, c, d);
+}
+
+/* -- A time of day that jumps -- */
+
+int	__real_clock_gettime(clockid_t, struct timespec *);
+int	__wrap_clock_gettime(clockid_t, struct timespec *);
+time_t	__real_time(time_t *);
+time_t	__wrap_time(time_t *);
+
+static time_t
+shift(void)
+{
+	const char *path = getenv("BIGSMILE_SHIFT");
+	char buf[16] = "";
+	int saved = errno, fd;
+
+	fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	if (fd != -1 && read(fd, buf, sizeof buf - 1) == -1)
+		abort();
+	fd_close(&fd);
+	errno = saved;
+	return (time_t)strtol(buf, NULL, 10);
+}
+
+int
+__wrap_clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int status = __real_clock_gettime(id, ts);
+
+	if (id == CLOCK_REALTIME)
+		ts->tv_sec += shift();
+	return status;
+}
+
+time_t
+__wrap_time(time_t *now)
+{
+	time_t t = __real_time(NULL) + shift();
+
+	if (now != NULL)
+		*now = t;
+	return t;
 }
 
 /* -- A worker that has gone mad -- */
