@@ -83,6 +83,22 @@ bytes() {
 	scripted_end
 }
 
+# As in a container whose /etc is empty.
+@test "localhost is this machine, also where that is written nowhere" {
+	need_twins
+	: >"$BATS_TEST_TMPDIR/resolv.conf"
+	# shellcheck disable=SC2016
+	WRAP+=(sh -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+	    "$BATS_TEST_TMPDIR/resolv.conf")
+	"${WRAP[@]}" true || skip "/etc/resolv.conf cannot be replaced here"
+	scripted -- ok
+	ends 0 localhost "$PORT"
+	prints 'Smile from the server'
+	[ ! -s "$ERR" ]
+	scripted_end
+	ends 68 -n localhost "$PORT"
+}
+
 @test "a host that is unknown: 68" {
 	export RES_OPTIONS='timeout:1 attempts:1'
 	ends 68 no-such-host.invalid 7890

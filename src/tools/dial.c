@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -125,6 +126,10 @@ dial_resolve(const struct dial_wish *wish, struct dial_list *list)
 	hints.ai_flags = AI_NUMERICSERV | (wish->numeric ? AI_NUMERICHOST : 0);
 	snprintf(port, sizeof port, "%u", (unsigned)wish->port);
 	code = getaddrinfo(wish->host, port, &hints, &all);
+	/* It is this machine, though nobody knows of it (RFC 6761 6.3). */
+	if (code != 0 && !wish->numeric &&
+	    strcasecmp(wish->host, "localhost") == 0)
+		code = getaddrinfo(NULL, port, &hints, &all);
 	if (code != 0)
 		return code;
 	interleave(list, all);

@@ -51,7 +51,8 @@ struct dial_list {
  * taken in turns, IPv6 first.  Returns 0, and at least one is in the list; or
  * a code of getaddrinfo(3), with errno set if that is EAI_SYSTEM (a unix path
  * that is too long is EAI_SYSTEM and ENAMETOOLONG).  A name may take as long
- * as the system's resolver does: there is no deadline.
+ * as the system's resolver does: there is no deadline.  "localhost" is this
+ * machine, also where the resolver knows nothing of it (RFC 6761, section 6.3).
  */
 int		dial_resolve(const struct dial_wish *, struct dial_list *);
 
