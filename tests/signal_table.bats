@@ -167,6 +167,7 @@ bring_to() {
 		server_start -f "$CONF"
 		stopped=$(workers smile/1)
 		hold "$stopped"
+		leaving_at=$(now_ms)
 		kill -INT "$PID"
 		eventually "$LONG" workers_left_are 1 0
 		;;
@@ -180,14 +181,16 @@ workers_left_are() {
 	[ "$n" -eq "$1" ] || [ "$n" -eq "${2:-$1}" ]
 }
 
-# or_over COMMAND...: or the state is "leaving", and was over before we looked;
-# the server does not wait for us longer than for half a second.
+# or_over COMMAND...: or the state is "leaving", which lasts for half a second,
+# and we were too late for it.
 or_over() {
-	"$@" || { [ "$state" = leaving ] && is_gone "$PID"; }
+	"$@" || { [ "$state" = leaving ] && is_gone "$PID" &&
+	    [ $((told_at - leaving_at)) -ge 400 ]; }
 }
 
 # The master gets a signal.
 tell() {
+	told_at=$(now_ms)
 	kill "-$1" "$PID" 2>/dev/null || or_over false
 }
 
@@ -427,8 +430,7 @@ who_is_left() {
 			STATUS=0
 			tell "$signal"
 			wait "$PID" || STATUS=$?
-			[ "$STATUS" -eq $((128 + $(kill -l "$signal"))) ] ||
-			    [ "$state-$STATUS" = leaving-0 ]
+			or_over [ "$STATUS" -eq $((128 + $(kill -l "$signal"))) ]
 			hang_up
 			[ "$state" != leaving ] ||
 			    let_go "$stopped" 2>/dev/null || true
