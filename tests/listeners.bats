@@ -497,7 +497,6 @@ path_is_gone() {
 
 @test "reload: a TCP address that goes refuses the new, serves the queued" {
 	local queued=0 clients=() other
-	command -v ss >/dev/null || skip "no ss"
 	configure <<EOF
 workers 1
 service smile
